@@ -425,44 +425,20 @@ __attribute__((format(printf, 3, 4))) static inline const struct answer *post(st
 	return ask_post(w, path, body);
 }
 
-/* The same as user OTHER_UID: a child connects, the parent turns the loop. */
+/* The same as user OTHER_UID, which a connection is of from its connect() on. */
 static inline const struct answer *ask_as_other(struct world *w, const char *method,
 						const char *path, const char *body)
 {
-	int pair[2], status;
-	char *text;
-	pid_t child;
-	struct client reader = { .size = 4096, .text = calloc(1, 4096) };
-	const struct answer *a;
+	_cleanup_free_ char *text = NULL;
+	_cleanup_client_ struct client c = { .fd = -1 };
 
-	assert_true(asprintf(&text,
-			     "%s %s HTTP/1.1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
-			     method, path, strlen(body), body) > 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	child = fork();
-	assert_true(child >= 0);
-	if (!child) {
-		char bytes[4096];
-		ssize_t n = 0;
-		int fd = become_user(OTHER_UID) ? connect_unix(w->socket) : -1;
-
-		if (send(fd, text, strlen(text), 0) < 0)
-			_exit(1);
-		while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
-			if (send(pair[1], bytes, n, 0) != n)
-				_exit(2);
-		_exit(0);
-	}
-	close(pair[1]);
-	reader.fd = pair[0];
-	assert_int_equal(fcntl(reader.fd, F_SETFL, O_NONBLOCK), 0);
-	a = client_answer(w, &reader);
-	client_wait_end(w, &reader);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-	client_free(&reader);
-	free(text);
-	return a;
+	assert_false(setegid(OTHER_UID) || seteuid(OTHER_UID));
+	c = client_new(w);
+	assert_false(seteuid(0) || setegid(0));
+	assert_true(asprintf(&text, "%s %s HTTP/1.1\r\nContent-Length: %zu\r\n\r\n%s", method, path,
+			     strlen(body), body) > 0);
+	client_say(w, &c, text);
+	return client_answer(w, &c);
 }
 
 /* --- answers --- */

@@ -112,10 +112,11 @@ static inline void queue(struct world *w, const struct lock *wanted, int64_t wai
 	owner->ticket = answer.ticket;
 }
 
-static inline void wait_told(struct world *w, const struct owner *owner)
+static inline void wait_told(struct world *w, const struct owner *owner, int result)
 {
 	world_wait(w, owner->told);
 	assert_int_equal(owner->told, 1);
+	assert_int_equal(owner->result, result);
 }
 
 static inline void count(const struct lock *wanted, int64_t since, void *n)

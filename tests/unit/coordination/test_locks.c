@@ -173,13 +173,11 @@ TEST_WITH(waiters_are_served_in_the_order_in_which_they_came, struct world *w)
 	queue(w, &wanted[2], 3600, &third);
 	assert_int_equal(waiting(w), 2);
 	child_kill(&wanted[0].process);
-	wait_told(w, &second);
-	assert_int_equal(second.result, LOCK_GRANTED);
+	wait_told(w, &second, LOCK_GRANTED);
 	assert_int_equal(waiting(w), 1);
 	assert_int_equal(third.told, 0);
 	child_kill(&wanted[1].process);
-	wait_told(w, &third);
-	assert_int_equal(third.result, LOCK_GRANTED);
+	wait_told(w, &third, LOCK_GRANTED);
 	assert_true(fence < second.answer.lock.fence &&
 		    second.answer.lock.fence < third.answer.lock.fence);
 }
@@ -196,12 +194,10 @@ TEST_WITH(who_has_left_or_ended_is_passed_over, struct world *w)
 	queue(w, &last, LOCK_WAIT_FOREVER, &owner);
 	locks_leave(left.ticket);
 	child_kill(&ended.process);
-	wait_told(w, &gone);
-	assert_int_equal(gone.result, LOCK_PROCESS_ENDED);
+	wait_told(w, &gone, LOCK_PROCESS_ENDED);
 	assert_int_equal(gone.answer.lock.process.pid, ended.process.pid);
 	child_kill(&first.process);
-	wait_told(w, &owner);
-	assert_int_equal(owner.result, LOCK_GRANTED);
+	wait_told(w, &owner, LOCK_GRANTED);
 	assert_int_equal(left.told, 0);
 }
 
@@ -213,9 +209,8 @@ TEST_WITH(whose_time_is_over_is_told_who_has_it, struct world *w)
 
 	grant(w, &first);
 	queue(w, &second, 1, &owner);
-	wait_told(w, &owner);
+	wait_told(w, &owner, LOCK_HELD);
 	assert_true(now_ms() - began >= 1000 - TICK_MS);
-	assert_int_equal(owner.result, LOCK_HELD);
 	assert_string_equal(owner.answer.lock.holder, "h");
 	assert_int_equal(waiting(w), 0);
 }
@@ -229,9 +224,8 @@ TEST_WITH(one_that_waits_for_what_its_process_gets_is_told_of_that_grant, struct
 	queue(w, &same, LOCK_WAIT_FOREVER, &one);
 	queue(w, &same, LOCK_WAIT_FOREVER, &two);
 	child_kill(&first.process);
-	wait_told(w, &two);
+	wait_told(w, &two, LOCK_RENEWED);
 	assert_int_equal(one.result, LOCK_GRANTED);
-	assert_int_equal(two.result, LOCK_RENEWED);
 	assert_true(one.order < two.order);
 	assert_int_equal(one.answer.lock.fence, two.answer.lock.fence);
 }
@@ -338,8 +332,7 @@ TEST_WITH(a_grant_that_was_undone_is_granted_anew, struct world *w)
 	queue(w, &second, LOCK_WAIT_FOREVER, &owner);
 	type_sql(w, "UPDATE locks SET holder = NULL, pid = NULL, fence = 0");
 	locks_undone(w->locks);
-	wait_told(w, &owner);
-	assert_int_equal(owner.result, LOCK_GRANTED);
+	wait_told(w, &owner, LOCK_GRANTED);
 }
 
 /*
@@ -362,8 +355,7 @@ TEST_WITH(what_could_not_be_released_is_handed_on_by_the_retry, struct world *w)
 	assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	assert_int_equal(owner.told, 0);
-	wait_told(w, &owner);
-	assert_int_equal(owner.result, LOCK_GRANTED);
+	wait_told(w, &owner, LOCK_GRANTED);
 }
 
 /* --- rows that people change while their locks are held --- */

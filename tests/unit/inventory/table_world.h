@@ -81,6 +81,14 @@ static inline const struct socket_row *only_row(struct world *w)
 	return row;
 }
 
+/* What the table knows of process n; NULL: nothing. */
+static inline const struct process *known(const struct world *w, unsigned n)
+{
+	const struct process_id id = fake_id(n);
+
+	return inventory_process(w->inv, &id);
+}
+
 static inline void assert_no_row(struct world *w)
 {
 	assert_int_equal(inventory_by_port(w->inv, FAKE_NETNS, PORT, NULL, 0), 0);

@@ -32,8 +32,7 @@ static void listen_with(struct world *w, unsigned server, uint64_t cookie)
 
 static const struct process *described(struct world *w, unsigned who)
 {
-	struct process_id id = fake_id(who);
-	const struct process *p = inventory_process(w->inv, &id);
+	const struct process *p = known(w, who);
 
 	assert_non_null(p);
 	return p;

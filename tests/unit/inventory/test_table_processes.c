@@ -7,7 +7,7 @@ TEST_WITH(a_process_is_known_by_pid_and_start, struct world *w)
 	struct process_id id = fake_id(1);
 
 	start_server(w);
-	assert_string_equal(inventory_process(w->inv, &id)->cwd, "/home/app");
+	assert_string_equal(known(w, 1)->cwd, "/home/app");
 	assert_int_equal(only_row(w)->binder_sid, 42);
 	id.start_ticks++;
 	assert_null(inventory_process(w->inv, &id));
@@ -15,32 +15,25 @@ TEST_WITH(a_process_is_known_by_pid_and_start, struct world *w)
 
 TEST_WITH(a_process_without_sockets_is_remembered_for_its_next_one, struct world *w)
 {
-	struct process_id id = fake_id(1);
-
 	start_server(w);
 	apply(w, socket_event(EVENT_CLOSE, 1, 10, PORT));
-	assert_non_null(inventory_process(w->inv, &id));
+	assert_non_null(known(w, 1));
 }
 
 TEST_WITH(processes_without_sockets_do_not_pile_up, struct world *w)
 {
-	struct process_id first = fake_id(1);
-
 	for (unsigned i = 1; i < 2000; i++)
 		apply(w, process_event(i, "/"));
-	assert_null(inventory_process(w->inv, &first));
-	first = fake_id(1999);
-	assert_non_null(inventory_process(w->inv, &first));
+	assert_null(known(w, 1));
+	assert_non_null(known(w, 1999));
 }
 
 TEST_WITH(a_holder_is_never_forgotten, struct world *w)
 {
-	struct process_id id = fake_id(1);
-
 	start_server(w);
 	for (unsigned i = 2; i < 2000; i++)
 		apply(w, process_event(i, "/"));
-	assert_non_null(inventory_process(w->inv, &id));
+	assert_non_null(known(w, 1));
 }
 
 TEST_WITH(fork_makes_a_candidate_that_the_look_confirms, struct world *w)
@@ -74,7 +67,7 @@ TEST_WITH(a_child_that_closed_the_socket_is_dropped_and_not_watched, struct worl
 
 TEST_WITH(a_childs_ancestry_outlives_its_parent, struct world *w)
 {
-	struct process_id child = fake_id(2), parent = fake_id(1);
+	struct process_id parent = fake_id(1);
 	const struct process *process;
 
 	start_server(w);
@@ -82,7 +75,7 @@ TEST_WITH(a_childs_ancestry_outlives_its_parent, struct world *w)
 	apply(w, fork_event(1, 2));
 	apply(w, exit_event(1, 0));
 	settle(w);
-	process = inventory_process(w->inv, &child);
+	process = known(w, 2);
 	assert_int_equal(process->n_ancestors, 3);
 	assert_true(process_id_equal(&process->ancestors[0].id, &parent));
 	assert_string_equal(process->ancestors[1].comm, "bash");
@@ -92,14 +85,13 @@ TEST_WITH(a_childs_ancestry_outlives_its_parent, struct world *w)
 TEST_WITH(a_reparented_process_keeps_its_chain, struct world *w)
 {
 	struct event e = process_event(1, "/srv");
-	struct process_id id = fake_id(1);
 
 	start_server(w);
 	e.process.n_ancestors = 1;
 	e.process.ancestors[0] = e.process.ancestors[1];
 	apply(w, e);
-	assert_int_equal(inventory_process(w->inv, &id)->n_ancestors, 2);
-	assert_string_equal(inventory_process(w->inv, &id)->cwd, "/srv");
+	assert_int_equal(known(w, 1)->n_ancestors, 2);
+	assert_string_equal(known(w, 1)->cwd, "/srv");
 }
 
 TEST_WITH(exec_with_close_on_exec_drops_the_holder, struct world *w)
@@ -252,14 +244,14 @@ TEST_WITH(a_closed_server_that_forks_on_and_on_is_not_watched, struct world *w)
 
 TEST_WITH(a_child_of_a_closed_server_remembers_its_dead_parent, struct world *w)
 {
-	struct process_id child = fake_id(2), parent = fake_id(1);
+	struct process_id parent = fake_id(1);
 	const struct process *process;
 
 	start_server(w);
 	apply(w, socket_event(EVENT_CLOSE, 1, 10, PORT));
 	apply(w, fork_event(1, 2));
 	apply(w, exit_event(1, 0));
-	process = inventory_process(w->inv, &child);
+	process = known(w, 2);
 	assert_non_null(process);
 	assert_int_equal(process->ppid, parent.pid);
 	assert_true(process_id_equal(&process->ancestors[0].id, &parent));

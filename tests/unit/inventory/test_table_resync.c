@@ -6,8 +6,6 @@
 
 TEST_WITH(resync_makes_rows_with_holders_and_processes, struct world *w)
 {
-	struct process_id id = fake_id(1);
-
 	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
 	resync(w);
 	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
@@ -15,8 +13,8 @@ TEST_WITH(resync_makes_rows_with_holders_and_processes, struct world *w)
 	assert_int_equal(only_row(w)->since, 0);
 	assert_int_equal(only_row(w)->seen, NOW + 100);
 	assert_true(only_row(w)->complete);
-	assert_string_equal(inventory_process(w->inv, &id)->exe, "/usr/bin/server");
-	assert_string_equal(inventory_process(w->inv, &id)->cwd, "/home/app");
+	assert_string_equal(known(w, 1)->exe, "/usr/bin/server");
+	assert_string_equal(known(w, 1)->cwd, "/home/app");
 	assert_int_equal(w->fake.tracked[1], 1);
 	assert_int_equal(w->changes, 1);
 }

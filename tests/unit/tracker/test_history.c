@@ -52,14 +52,6 @@ static void listen_on(struct world *w, uint64_t cookie, uint16_t port)
 	listen_of(w, 1, cookie, port);
 }
 
-static void close_of(struct world *w, uint64_t cookie)
-{
-	struct event close = event_of(EVENT_CLOSE, 1);
-
-	close.cookie = cookie;
-	tell(w, close);
-}
-
 static void assert_ended(const struct seen *seen, enum history_how how, int code)
 {
 	assert_string_equal(history_how_name(seen->newest.end.how), history_how_name(how));
@@ -92,7 +84,7 @@ TEST_WITH(how_its_process_ended_is_how_it_ended_also_where_nobody_claimed_the_po
 
 	listen_on(w, COOKIE, FREE_PORT);
 	tell(w, exit_event(1, 3 << 8));
-	close_of(w, COOKIE);
+	tell(w, close_event(1, COOKIE));
 	seen = history_of(w, FREE_PORT);
 	assert_int_equal(seen.n, 1);
 	assert_string_equal(seen.service, "");
@@ -101,7 +93,7 @@ TEST_WITH(how_its_process_ended_is_how_it_ended_also_where_nobody_claimed_the_po
 	listen_of(w, 2, COOKIE + 1, FREE_PORT);
 	history_of(w, FREE_PORT); /* its begin is written before its end */
 	tell(w, exit_event(2, SIGKILL));
-	close_of(w, COOKIE + 1);
+	tell(w, close_event(1, COOKIE + 1));
 	seen = history_of(w, FREE_PORT);
 	assert_int_equal(seen.n, 2);
 	assert_ended(&seen, HISTORY_SIGNAL, SIGKILL);
@@ -112,7 +104,7 @@ TEST_WITH(an_exit_right_behind_the_close_is_how_it_ended, struct world *w)
 	struct seen seen;
 
 	listen_on(w, COOKIE, FREE_PORT);
-	close_of(w, COOKIE);
+	tell(w, close_event(1, COOKIE));
 	tell(w, exit_event(1, 5 << 8));
 	seen = history_of(w, FREE_PORT);
 	assert_ended(&seen, HISTORY_EXIT, 5);
@@ -209,7 +201,7 @@ TEST_WITH(a_flood_of_listeners_is_written_up_to_the_share_and_counted_beyond_it,
 
 	for (uint64_t i = 0; i < all; i++) {
 		tell(w, socket_event(EVENT_LISTEN, 1, COOKIE + i, FREE_PORT));
-		close_of(w, COOKIE + i);
+		tell(w, close_event(1, COOKIE + i));
 	}
 	left_out = tracker_write_history(w->tracker);
 	seen = history_of(w, FREE_PORT);

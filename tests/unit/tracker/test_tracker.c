@@ -112,7 +112,6 @@ TEST_WITH(a_stranger_after_its_own_server_squats_it_and_leaves_a_ghost, struct w
 {
 	struct event stranger = process_event(2, "/srv/other");
 	struct event listen = socket_event(EVENT_LISTEN, 2, COOKIE + 1, PORT);
-	struct event close = event_of(EVENT_CLOSE, 2);
 
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	close_server(w);
@@ -120,8 +119,7 @@ TEST_WITH(a_stranger_after_its_own_server_squats_it_and_leaves_a_ghost, struct w
 	tell(w, stranger);
 	tell(w, listen);
 	assert_status(w, SERVICE_SQUATTED);
-	close.cookie = COOKIE + 1;
-	tell(w, close);
+	tell(w, close_event(2, COOKIE + 1));
 	assert_status(w, SERVICE_GHOST);
 	assert_int_equal(count_entries(w, ACTIVITY_GHOST), 2);
 }
@@ -185,12 +183,9 @@ TEST_WITH(an_end_changes_nothing_until_the_close_or_a_settled_table_says_so, str
 /* A close that waits needs no search for who holds the socket now. */
 TEST_WITH(what_waits_is_read_before_the_table_is_settled, struct world *w)
 {
-	struct event close = event_of(EVENT_CLOSE, 1);
-
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	tell(w, exit_event(1, 0));
-	close.cookie = COOKIE;
-	w->waiting[w->n_waiting++] = close;
+	w->waiting[w->n_waiting++] = close_event(1, COOKIE);
 	turn_until(w, SERVICE_GHOST);
 	assert_int_equal(w->n_waiting, 0);
 }

@@ -315,12 +315,18 @@ static inline void start_server(struct world *w, const char *cwd, uid_t uid)
 	start_nth_server(w, 1, cwd, uid);
 }
 
+/* The kernel knows the cookie alone, the table its port. */
+static inline struct event close_event(unsigned actor, uint64_t cookie)
+{
+	struct event close = event_of(EVENT_CLOSE, actor);
+
+	close.cookie = cookie;
+	return close;
+}
+
 static inline void close_server(struct world *w)
 {
-	struct event close = event_of(EVENT_CLOSE, 1);
-
-	close.cookie = COOKIE;
-	tell(w, close);
+	tell(w, close_event(1, COOKIE));
 }
 
 /* Turns the loop until the claim has the status. */
