@@ -6,7 +6,7 @@
 
 int fuzz(const uint8_t *bytes, size_t size)
 {
-	char *path = fuzz_text(bytes, size);
+	_cleanup_free_ char *path = fuzz_text(bytes, size);
 	struct cgroup_owner owner;
 
 	memset(&owner, 'x', sizeof(owner));
@@ -16,6 +16,5 @@ int fuzz(const uint8_t *bytes, size_t size)
 	/* it goes into a command that somebody may run */
 	must(strspn(owner.container, "0123456789abcdefABCDEF") == strlen(owner.container));
 	must(!*owner.container == !owner.engine);
-	free(path);
 	return 0;
 }

@@ -30,7 +30,7 @@ static void check(const struct config *c)
 
 int fuzz(const uint8_t *bytes, size_t size)
 {
-	int fd = fuzz_file(bytes, size);
+	_cleanup_close_ int fd = fuzz_file(bytes, size);
 	char error[ERROR_SIZE] = "";
 	struct config *c = NULL;
 	int e;
@@ -42,6 +42,5 @@ int fuzz(const uint8_t *bytes, size_t size)
 	else /* one sentence, which names the file */
 		must(!c && strstr(error, CONFIG_NAME));
 	config_free(c);
-	close(fd);
 	return 0;
 }

@@ -17,6 +17,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+
 #define fuzz LLVMFuzzerTestOneInput /* libFuzzer's name for it */
 int fuzz(const uint8_t *bytes, size_t size);
 

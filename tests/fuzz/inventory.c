@@ -5,7 +5,6 @@
  */
 #include "unit/inventory/sound_table.h"
 
-#include "base/cleanup.h"
 #include "fuzz/fuzz.h"
 #include "unit/inventory/fake.h"
 

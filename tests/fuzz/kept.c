@@ -74,12 +74,11 @@ static void check_build(const char *text)
 
 int fuzz(const uint8_t *bytes, size_t size)
 {
-	char *text = fuzz_text(bytes, size);
+	_cleanup_free_ char *text = fuzz_text(bytes, size);
 
 	check_run(bytes, size, text);
 	check_hardcoded(text);
 	check_cursor(text);
 	check_build(text);
-	free(text);
 	return 0;
 }

@@ -52,11 +52,10 @@ static void check_moment(const char *text)
 
 int fuzz(const uint8_t *bytes, size_t size)
 {
-	char *text = fuzz_text(bytes, size);
+	_cleanup_free_ char *text = fuzz_text(bytes, size);
 
 	setenv("TZ", "UTC", 1);
 	check_duration(text);
 	check_moment(text);
-	free(text);
 	return 0;
 }

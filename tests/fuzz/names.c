@@ -59,10 +59,9 @@ static void check_numbers(const char *text)
 
 int fuzz(const uint8_t *bytes, size_t size)
 {
-	char *text = fuzz_text(bytes, size);
+	_cleanup_free_ char *text = fuzz_text(bytes, size);
 
 	check_names(text);
 	check_numbers(text);
-	free(text);
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel prints of addresses, interfaces and ports; users name interfaces, and fill tables
  * in namespaces of their own. */
-#include "base/cleanup.h"
 #include "base/reserved.h"
 #include "fuzz/fuzz.h"
 
@@ -46,7 +45,7 @@ static void check_link(const char *text, const uint8_t address[16])
 int fuzz(const uint8_t *bytes, size_t size)
 {
 	static const uint8_t address[16] = { 0xfe, 0x80, [15] = 1 };
-	char *text = fuzz_text(bytes, size);
+	_cleanup_free_ char *text = fuzz_text(bytes, size);
 	static const uint16_t ports[] = { 1, 80, 3000, 9149, 65535 };
 	const uint8_t *ipv4 = size >= 4 ? bytes + size - 4 : address;
 	enum why_address_state state = address_in_fib_trie(text, ipv4);
@@ -60,6 +59,5 @@ int fuzz(const uint8_t *bytes, size_t size)
 		must(reserved_in_list(text, ports[i]) == naive_in_list(text, ports[i]));
 		reserved_in_range(text, ports[i]);
 	}
-	free(text);
 	return 0;
 }

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-#include "base/cleanup.h"
 #include "fuzz/fuzz.h"
 
 #define OWNERS_MAX 12

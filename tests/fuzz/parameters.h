@@ -11,7 +11,6 @@
 #include <event2/http.h>
 
 #include "api/routes.h"
-#include "base/cleanup.h"
 #include "fuzz/fuzz.h"
 
 #define PARAMETER_VALUE_SIZE 200

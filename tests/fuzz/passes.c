@@ -61,7 +61,7 @@ static void check_file_refs(const uint8_t *bytes, size_t size)
 	struct bind_owner owners[OWNERS] = { 0 };
 	struct file_ref_records records = { 0 };
 	struct file_ref found[OWNERS];
-	int fd = fuzz_file(bytes, size);
+	_cleanup_close_ int fd = fuzz_file(bytes, size);
 	int r = file_refs_pass_read(fd, OWNERS, &records);
 
 	must(r == 0 || r == -EBADMSG);
@@ -74,7 +74,6 @@ static void check_file_refs(const uint8_t *bytes, size_t size)
 	for (size_t i = 0; i < OWNERS; i++)
 		must(found[i].kind <= FILE_REF_SYSCALL);
 	file_ref_records_deinit(&records);
-	close(fd);
 }
 
 int fuzz(const uint8_t *bytes, size_t size)

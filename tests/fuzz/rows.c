@@ -71,7 +71,7 @@ static void check(const char *text, size_t size, bool must_be_read)
 
 int fuzz(const uint8_t *bytes, size_t size)
 {
-	char *text = fuzz_text(bytes, size);
+	_cleanup_free_ char *text = fuzz_text(bytes, size);
 	struct json_object *whole = parse_whole(text, size, DEPTH_ALIKE);
 	const char *written;
 
@@ -81,6 +81,5 @@ int fuzz(const uint8_t *bytes, size_t size)
 		check(written, strlen(written), true);
 	}
 	json_object_put(whole);
-	free(text);
 	return 0;
 }

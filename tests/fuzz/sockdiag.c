@@ -12,7 +12,7 @@ int fuzz(const uint8_t *bytes, size_t size)
 {
 	/* The kernel hands out whole messages, aligned; libmnl has checked that they lie within. */
 	size_t length = sizeof(struct nlmsghdr) + size;
-	struct nlmsghdr *message = calloc(1, NLMSG_ALIGN(length));
+	_cleanup_free_ struct nlmsghdr *message = calloc(1, NLMSG_ALIGN(length));
 	uint8_t protocol = size && bytes[0] & 1 ? IPPROTO_UDP : IPPROTO_TCP;
 	struct sockdiag_socket s;
 	int e;
@@ -29,6 +29,5 @@ int fuzz(const uint8_t *bytes, size_t size)
 		must(s.family == AF_INET || s.family == AF_INET6);
 		must(s.protocol == protocol);
 	}
-	free(message);
 	return 0;
 }

@@ -371,7 +371,7 @@ TEST_WITH(what_cannot_be_matched_is_refused, struct world *w)
 
 static void parallel_claims(struct world *w, const char *prefix, bool same, int64_t ports[PARALLEL])
 {
-	struct client *clients = calloc(PARALLEL, sizeof(*clients));
+	_cleanup_free_ struct client *clients = calloc(PARALLEL, sizeof(*clients));
 
 	assert_non_null(clients);
 	for (int i = 0; i < PARALLEL; i++)
@@ -389,7 +389,6 @@ static void parallel_claims(struct world *w, const char *prefix, bool same, int6
 		ports[i] = int_of(a, "port");
 		client_free(&clients[i]);
 	}
-	free(clients);
 }
 
 TEST_WITH(parallel_claims_of_different_names_get_different_ports, struct world *w)

@@ -70,19 +70,18 @@ static int silent_service(struct world *w, const char *id)
 TEST_WITH(progress_is_told_until_the_deadline, struct world *w)
 {
 	_cleanup_client_ struct client c = client_new(w);
-	int fd = silent_service(w, "t:silent");
+	_cleanup_close_ int fd = silent_service(w, "t:silent");
 
 	client_say(w, &c, "GET /v1/health?timeout=2s HTTP/1.1\r\nHost: pd\r\n\r\n");
 	client_wait_text(w, &c, "{\"waiting\":1,\"total\":1}");
 	client_wait_end(w, &c);
 	assert_non_null(strstr(c.text, "\"result\":\"timeout\""));
 	assert_non_null(strstr(c.text, "no response for 2s"));
-	close(fd);
 }
 
 TEST_WITH(a_client_that_leaves_takes_its_checks_along, struct world *w)
 {
-	int fd = silent_service(w, "t:silent");
+	_cleanup_close_ int fd = silent_service(w, "t:silent");
 	struct client c = client_new(w);
 	char byte;
 	int peer, n;
@@ -96,19 +95,17 @@ TEST_WITH(a_client_that_leaves_takes_its_checks_along, struct world *w)
 		world_turn(w);
 	assert_int_equal(n, 0);
 	close(peer);
-	close(fd);
 }
 
 TEST_WITH(a_server_that_ends_amid_a_round_leaks_nothing, struct world *w)
 {
-	int fd = silent_service(w, "t:silent");
+	_cleanup_close_ int fd = silent_service(w, "t:silent");
 	_cleanup_client_ struct client c = client_new(w);
 
 	client_say(w, &c, "GET /v1/health?timeout=60s HTTP/1.0\r\n\r\n");
 	client_wait_text(w, &c, "\"stream\":\"health\"");
 	api_free(w->api);
 	w->api = NULL;
-	close(fd);
 }
 
 /* More than one step of each kind looks at. */

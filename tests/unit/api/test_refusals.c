@@ -4,6 +4,8 @@
 #include "explain/refusal.h"
 #include "unit/api/world.h"
 
+DEFINE_CLEANUP(struct refusal *, refusal_free);
+
 /* --- why, of recorded refusals --- */
 
 static void record(struct world *w, uid_t uid, pid_t pid, uint16_t port, const char *verdict)
@@ -106,11 +108,9 @@ static const struct answer *explain_later(struct world *w, const struct refusal 
 
 static const struct answer *explain(struct world *w, const struct event *e)
 {
-	struct refusal *evidence = take(w, e, NULL);
-	const struct answer *a = explain_later(w, evidence);
+	_cleanup_(refusal_freep) struct refusal *evidence = take(w, e, NULL);
 
-	refusal_free(evidence);
-	return a;
+	return explain_later(w, evidence);
 }
 
 TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
@@ -221,7 +221,7 @@ static void forget_listener(struct world *w, const struct event *listens)
 TEST_WITH(evidence_of_the_moment_outlives_the_socket_and_the_tables_memory, struct world *w)
 {
 	struct event listens = table_with_a_listener(w), e = refusal_by(&listens);
-	struct refusal *evidence;
+	_cleanup_(refusal_freep) struct refusal *evidence = NULL;
 	const struct answer *a;
 
 	evidence = take(w, &e, "shop:web");
@@ -232,13 +232,12 @@ TEST_WITH(evidence_of_the_moment_outlives_the_socket_and_the_tables_memory, stru
 	assert_int_equal(int_of(a, "holders.0.pid"), listens.actor.pid);
 	assert_string_equal(text_of(a, "holders.0.comm"), "node");
 	assert_string_equal(text_of(a, "service"), "shop:web");
-	refusal_free(evidence);
 }
 
 TEST_WITH(port_that_has_a_new_listener_by_now_is_not_its_doing, struct world *w)
 {
 	struct event listens = table_with_a_listener(w), e = refusal_by(&listens), later;
-	struct refusal *evidence;
+	_cleanup_(refusal_freep) struct refusal *evidence = NULL;
 	const struct answer *a;
 
 	evidence = take(w, &e, NULL);
@@ -251,7 +250,6 @@ TEST_WITH(port_that_has_a_new_listener_by_now_is_not_its_doing, struct world *w)
 	a = explain_later(w, evidence);
 	assert_int_equal(count_of(a, "holders"), 1);
 	assert_int_equal(int_of(a, "holders.0.pid"), listens.actor.pid);
-	refusal_free(evidence);
 }
 
 TEST_WITH(a_refusal_without_owners_keeps_its_errno, struct world *w)

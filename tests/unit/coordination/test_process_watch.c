@@ -99,7 +99,7 @@ TEST_WITH(a_freed_watch_tells_nothing, struct world *world)
 TEST_WITH(beyond_a_users_descriptors_the_timer_looks, struct world *world)
 {
 	const uint64_t most = quota_limit(QUOTA_PROCESS_FDS)->per_user;
-	struct watched *many = calloc(most, sizeof(*many));
+	_cleanup_free_ struct watched *many = calloc(most, sizeof(*many));
 	struct watched w = { 0 }, other = { 0 };
 
 	assert_non_null(many);
@@ -120,7 +120,6 @@ TEST_WITH(beyond_a_users_descriptors_the_timer_looks, struct world *world)
 	wait_told(world, &w);
 	wait_told(world, &other);
 	assert_int_equal(w.told, 1);
-	free(many);
 }
 
 /* The timer looks at the newest first. */

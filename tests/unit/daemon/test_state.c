@@ -16,6 +16,8 @@
 
 #define DEADLINE_S 20
 
+DEFINE_CLEANUP(struct place *, place_free);
+
 struct room {
 	char directory[64], socket[96], aside[96];
 	struct identity_target target;
@@ -237,7 +239,7 @@ static void rename_directory(struct room *r)
 
 static void expect_told(struct room *r, void (*change)(struct room *r))
 {
-	struct place *place = NULL;
+	_cleanup_(place_freep) struct place *place = NULL;
 
 	listen_here(r);
 	assert_int_equal(place_new(r->loop, &r->state, note_lost, r, &place), 0);
@@ -246,7 +248,6 @@ static void expect_told(struct room *r, void (*change)(struct room *r))
 	change(r);
 	turn(r, true);
 	assert_string_not_equal(r->why, "");
-	place_free(place);
 }
 
 #define TOLD(name, change)              \
@@ -264,18 +265,17 @@ TOLD(renamed_directory_is_told, rename_directory)
 
 TEST_WITH(loss_before_the_watch_is_told_too, struct room *r)
 {
-	struct place *place = NULL;
+	_cleanup_(place_freep) struct place *place = NULL;
 
 	listen_here(r);
 	remove_socket(r);
 	assert_int_equal(place_new(r->loop, &r->state, note_lost, r, &place), 0);
 	turn(r, true);
-	place_free(place);
 }
 
 TEST_WITH(files_beside_them_and_a_change_of_mode_are_no_loss, struct room *r)
 {
-	struct place *place = NULL;
+	_cleanup_(place_freep) struct place *place = NULL;
 
 	listen_here(r);
 	assert_int_equal(place_new(r->loop, &r->state, note_lost, r, &place), 0);
@@ -286,7 +286,6 @@ TEST_WITH(files_beside_them_and_a_change_of_mode_are_no_loss, struct room *r)
 	turn(r, false);
 	turn(r, false);
 	assert_int_equal(r->lost, 0);
-	place_free(place);
 }
 
 EACH_TEST_MAIN(setup, teardown)

@@ -105,7 +105,7 @@ static int stream(const struct abi_file_ref *file_refs, size_t bytes)
 TEST(a_pass_of_many_records_is_read_to_its_end)
 {
 	static struct abi_file_ref file_refs[5000];
-	struct file_ref_records records = { 0 };
+	_cleanup_(file_ref_records_deinit) struct file_ref_records records = { 0 };
 	_cleanup_close_ int fd = -1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(file_refs); i++)
@@ -115,18 +115,16 @@ TEST(a_pass_of_many_records_is_read_to_its_end)
 	assert_int_equal(records.n, ARRAY_SIZE(file_refs));
 	for (size_t i = 0; i < records.n; i++)
 		assert_int_equal(records.records[i].where, i);
-	file_ref_records_deinit(&records);
 }
 
 TEST(a_pass_that_ends_inside_a_record_is_refused)
 {
 	const struct abi_file_ref file_refs[2] = { record(ABI_FILE_REF_FD, 1, 1),
 						   record(ABI_FILE_REF_FD, 2, 1) };
-	struct file_ref_records records = { 0 };
+	_cleanup_(file_ref_records_deinit) struct file_ref_records records = { 0 };
 	_cleanup_close_ int fd = stream(file_refs, sizeof(file_refs) - 1);
 
 	assert_int_equal(file_refs_pass_read(fd, TARGETS, &records), -EBADMSG);
-	file_ref_records_deinit(&records);
 }
 
 /* --- adding up ------------------------------------------------------------------------------- */
@@ -138,13 +136,12 @@ static struct file_ref add_up(const struct abi_file_ref *found, size_t n, uint32
 	const struct bind_owner owner = { .file_id = 1,
 					  .file_refs = file_refs,
 					  .sleeper = sleeper };
-	struct file_ref_records records = { 0 };
+	_cleanup_(file_ref_records_deinit) struct file_ref_records records = { 0 };
 	_cleanup_close_ int fd = stream(found, n * sizeof(*found));
 	struct file_ref file_ref;
 
 	assert_int_equal(file_refs_pass_read(fd, TARGETS, &records), 0);
 	file_refs_add_up(&records, &owner, 1, &file_ref);
-	file_ref_records_deinit(&records);
 	return file_ref;
 }
 
@@ -218,7 +215,7 @@ TEST(a_thread_whose_process_has_the_socket_too_is_no_file_ref)
 TEST(many_descriptors_of_a_thread_are_added_up_in_no_time)
 {
 	enum { EACH = 100 * 1000, MOST_MS = 2000 };
-	struct abi_file_ref *file_refs = calloc(2 * EACH, sizeof(*file_refs));
+	_cleanup_free_ struct abi_file_ref *file_refs = calloc(2 * EACH, sizeof(*file_refs));
 	struct file_ref file_ref;
 	uint64_t began_us;
 
@@ -233,7 +230,6 @@ TEST(many_descriptors_of_a_thread_are_added_up_in_no_time)
 	assert_true(clock_us(CLOCK_THREAD_CPUTIME_ID) - began_us < MOST_MS * 1000);
 	assert_int_equal(file_ref.kind, FILE_REF_THREAD);
 	assert_int_equal(file_ref.process.pid, 4);
-	free(file_refs);
 }
 
 TEST(threads_that_share_the_table_of_an_exited_leader_count_once)
@@ -267,7 +263,7 @@ TEST(owners_get_their_own_records)
 						    { .file_id = 2, .file_refs = 1 } };
 	struct abi_file_ref file_refs[] = { record(ABI_FILE_REF_MAPPING, 3, 1),
 					    record(ABI_FILE_REF_FD, 4, 1) };
-	struct file_ref_records records = { 0 };
+	_cleanup_(file_ref_records_deinit) struct file_ref_records records = { 0 };
 	_cleanup_close_ int fd = -1;
 	struct file_ref ret[TARGETS];
 
@@ -275,7 +271,6 @@ TEST(owners_get_their_own_records)
 	fd = stream(file_refs, sizeof(file_refs));
 	assert_int_equal(file_refs_pass_read(fd, TARGETS, &records), 0);
 	file_refs_add_up(&records, owners, TARGETS, ret);
-	file_ref_records_deinit(&records);
 	assert_int_equal(ret[0].kind, FILE_REF_NONE);
 	assert_int_equal(ret[0].descriptors, 1);
 	assert_int_equal(ret[1].kind, FILE_REF_MMAP);

@@ -12,6 +12,8 @@
 #define PORT  3000
 #define MPTCP 262
 
+DEFINE_CLEANUP(struct inventory *, inventory_free);
+
 static struct sockdiag *diag;
 
 static int setup(void **state)
@@ -223,7 +225,7 @@ static const struct socket_row *only_row(struct inventory *inv)
 TEST(resync_without_events_finds_the_holder_in_proc)
 {
 	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
-	struct inventory *inv = new_inventory();
+	_cleanup_(inventory_freep) struct inventory *inv = new_inventory();
 	const struct socket_row *row = only_row(inv);
 
 	assert_int_equal(row->inode, inode_of(fd));
@@ -233,7 +235,6 @@ TEST(resync_without_events_finds_the_holder_in_proc)
 	assert_int_equal(row->binder.pid, getpid());
 	assert_int_equal(row->binder_sid, getsid(0));
 	assert_non_null(inventory_process(inv, &row->holders[0].id));
-	inventory_free(inv);
 }
 
 static void note_change(uint32_t netns, uint16_t port, void *user_data)
@@ -244,7 +245,7 @@ static void note_change(uint32_t netns, uint16_t port, void *user_data)
 
 TEST(resync_tells_which_ports_came_and_went)
 {
-	struct inventory *inv = new_inventory();
+	_cleanup_(inventory_freep) struct inventory *inv = new_inventory();
 	int fd = netns_bind(AF_INET, SOCK_DGRAM, NULL, PORT, 0);
 	unsigned changes = 0;
 
@@ -256,13 +257,12 @@ TEST(resync_tells_which_ports_came_and_went)
 	close(fd);
 	assert_int_equal(inventory_resync(inv, 4, note_change, &changes), 0);
 	assert_int_equal(changes, 2);
-	inventory_free(inv);
 }
 
 TEST(a_query_lists_time_wait_with_what_is_left)
 {
-	struct inventory *inv = new_inventory();
-	struct socket_row *rows;
+	_cleanup_(inventory_freep) struct inventory *inv = new_inventory();
+	_cleanup_free_ struct socket_row *rows = NULL;
 	size_t n;
 
 	make_time_wait(PORT + 8);
@@ -270,15 +270,13 @@ TEST(a_query_lists_time_wait_with_what_is_left)
 	assert_int_equal(n, 1);
 	assert_int_equal(rows[0].state, SOCKET_TIME_WAIT);
 	assert_in_range(rows[0].timer_ms, 1, 60000);
-	free(rows);
-	inventory_free(inv);
 }
 
 TEST(a_query_has_the_holders_of_the_table)
 {
 	_cleanup_close_ int fd = netns_bind(AF_INET6, SOCK_STREAM, "::", PORT, NETNS_LISTEN);
-	struct inventory *inv = new_inventory();
-	struct socket_row *rows;
+	_cleanup_(inventory_freep) struct inventory *inv = new_inventory();
+	_cleanup_free_ struct socket_row *rows = NULL;
 	size_t n;
 
 	assert_int_equal(inventory_query_port(inv, IPPROTO_TCP, PORT, &rows, &n), 0);
@@ -286,9 +284,7 @@ TEST(a_query_has_the_holders_of_the_table)
 	assert_int_equal(rows[0].n_holders, 1);
 	assert_int_equal(rows[0].holders[0].fds[0], fd);
 	assert_true(rows[0].v6only_known && !rows[0].v6only);
-	free(rows);
 	assert_int_equal(inventory_query_port(inv, IPPROTO_ICMP, PORT, &rows, &n), -EINVAL);
-	inventory_free(inv);
 }
 
 /* Negative where the kernel has none. */
@@ -307,14 +303,13 @@ static int mptcp_listener(void)
 TEST(an_mptcp_listener_is_one_row_with_its_holder)
 {
 	_cleanup_close_ int fd = mptcp_listener();
-	struct inventory *inv;
+	_cleanup_(inventory_freep) struct inventory *inv = NULL;
 
 	if (fd < 0)
 		skip(); /* kernel without MPTCP */
 	inv = new_inventory();
 	assert_int_equal(only_row(inv)->n_holders, 1);
 	assert_int_equal(only_row(inv)->holders[0].id.pid, getpid());
-	inventory_free(inv);
 }
 
 TEST(a_query_joins_an_mptcp_listener_by_inode)
@@ -327,8 +322,8 @@ TEST(a_query_joins_an_mptcp_listener_by_inode)
 			   .port = PORT,
 			   .actor = { getpid(), 1 } };
 	struct kernel_source none = { 0 };
-	struct inventory *inv;
-	struct socket_row *rows;
+	_cleanup_(inventory_freep) struct inventory *inv = NULL;
+	_cleanup_free_ struct socket_row *rows = NULL;
 	bool settle;
 	size_t n;
 
@@ -342,8 +337,6 @@ TEST(a_query_joins_an_mptcp_listener_by_inode)
 	assert_int_equal(n, 1);
 	assert_int_equal(rows[0].protocol, MPTCP);
 	assert_int_equal(rows[0].n_holders, 1);
-	free(rows);
-	inventory_free(inv);
 }
 
 EACH_TEST_IN_NETNS_MAIN(setup, teardown)

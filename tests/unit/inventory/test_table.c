@@ -203,7 +203,7 @@ TEST_WITH(close_of_an_mptcp_socket_never_seen_is_joined_by_inode, struct world *
 
 TEST_WITH(all_sockets_of_a_port_are_verified, struct world *w)
 {
-	const struct socket_row **rows;
+	_cleanup_free_ const struct socket_row **rows = NULL;
 	size_t n;
 
 	for (unsigned i = 1; i <= 5; i++) {
@@ -215,7 +215,6 @@ TEST_WITH(all_sockets_of_a_port_are_verified, struct world *w)
 	assert_int_equal(n, 5);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(rows[i]->cookie, 11 + i);
-	free(rows);
 }
 
 EACH_TEST_MAIN(setup, teardown)

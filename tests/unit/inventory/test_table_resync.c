@@ -168,7 +168,7 @@ TEST_WITH(what_cannot_be_tracked_is_told_and_listed, struct world *w)
 {
 	struct kernel_source source = fake_source(&w->fake);
 	uint16_t port;
-	int fd = listening_socket(&port);
+	_cleanup_close_ int fd = listening_socket(&port);
 
 	source.track_socket = has_no_room_for_a_socket;
 	source.track_process = has_no_room_for_a_process;
@@ -180,18 +180,16 @@ TEST_WITH(what_cannot_be_tracked_is_told_and_listed, struct world *w)
 	assert_int_equal(processes_not_tracked, 1);
 	assert_int_equal(count_listed(w, port), 1);
 	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
-	close(fd);
 }
 
 TEST_WITH(a_socket_that_nobody_holds_and_the_list_shows_stays, struct world *w)
 {
 	uint16_t port;
-	int fd = listening_socket(&port);
+	_cleanup_close_ int fd = listening_socket(&port);
 
 	resync(w);
 	settle(w);
 	assert_int_equal(count_listed(w, port), 1);
-	close(fd);
 }
 
 TEST_WITH(who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows, struct world *w)
@@ -212,7 +210,7 @@ TEST_WITH(what_nobody_held_before_is_looked_into_once, struct world *w)
 {
 	unsigned passes;
 	uint16_t port;
-	int fd = listening_socket(&port);
+	_cleanup_close_ int fd = listening_socket(&port);
 
 	resync(w);
 	settle(w);
@@ -221,7 +219,6 @@ TEST_WITH(what_nobody_held_before_is_looked_into_once, struct world *w)
 	settle(w);
 	assert_int_equal(w->fake.passes, passes + 1); /* the resync's own */
 	assert_int_equal(count_listed(w, port), 1);
-	close(fd);
 }
 
 /* --- events that waited in the ring while the table was read --------------------------------- */
