@@ -20,7 +20,7 @@ int fuzz(const uint8_t *bytes, size_t size)
 
 	must(e == 0 || e == -EAGAIN || e == -EBADMSG);
 	if (e == 0) {
-		char *exact = malloc(head.size);
+		_cleanup_free_ char *exact = malloc(head.size);
 
 		must(exact && head.size <= size && head.status >= 100 && head.status <= 599);
 		must(head.content_length >= -1);
@@ -28,7 +28,6 @@ int fuzz(const uint8_t *bytes, size_t size)
 		memcpy(exact, bytes, head.size);
 		must(http_head_parse(exact, head.size, &again) == 0 && is_equal(&head, &again));
 		must(http_head_parse(exact, head.size - 1, &again) == -EAGAIN);
-		free(exact);
 	}
 	/* what is waited for is not refused later for its beginning, nor the other way round */
 	if (e != -EBADMSG)

@@ -52,7 +52,7 @@ static void check(const struct bind_table *table, const struct bind_asked *asked
 int fuzz(const uint8_t *bytes, size_t size)
 {
 	struct fuzz_input in = { bytes, size };
-	struct bind_owner *owners;
+	_cleanup_free_ struct bind_owner *owners = NULL;
 	struct bind_table table = { .stable = true };
 	struct bind_asked asked;
 
@@ -74,6 +74,5 @@ int fuzz(const uint8_t *bytes, size_t size)
 	table.owners = owners;
 	table.n_first_chain = table.secondary ? table.n_owners / 2 : 0;
 	check(&table, &asked);
-	free(owners);
 	return 0;
 }

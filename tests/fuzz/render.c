@@ -92,11 +92,10 @@ static void check_lines(char *text, size_t n)
 	must(strlen(text) == n);
 	while ((line = strsep(&rest, "\n"))) {
 		size_t room = strlen(line) + 2;
-		char *escaped = malloc(room);
+		_cleanup_free_ char *escaped = malloc(room);
 
 		must(escaped);
 		must(strcmp(text_escape_terminal(line, escaped, room), line) == 0);
-		free(escaped);
 	}
 }
 

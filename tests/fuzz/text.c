@@ -18,7 +18,7 @@ int fuzz(const uint8_t *bytes, size_t size)
 {
 	char *text = fuzz_text(bytes, size), cut[SIZE_MAX_TRIED];
 	size_t room = 8 * size + 16;
-	char *utf8 = malloc(room), *again = malloc(room), *shown = malloc(room);
+	_cleanup_free_ char *utf8 = malloc(room), *again = malloc(room), *shown = malloc(room);
 	/* one more than there is, to see what is done with a size of 0 */
 	size_t tried = size ? bytes[0] % SIZE_MAX_TRIED : 0;
 
@@ -38,9 +38,6 @@ int fuzz(const uint8_t *bytes, size_t size)
 	}
 	must(text_distance(text, text) == 0 || strlen(text) > 64);
 	must(text_distance(text, "cleanupAge") == text_distance("cleanupAge", text));
-	free(shown);
-	free(again);
-	free(utf8);
 	free(text);
 	return 0;
 }

@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 struct random_source {
 	uint64_t state;
@@ -18,11 +19,8 @@ struct random_source {
 static inline struct random_source random_start(const char *test)
 {
 	const char *given = getenv("PD_SEED");
-	struct timespec now;
-	uint64_t seed;
+	uint64_t seed = given ? strtoull(given, NULL, 0) : clock_ns(CLOCK_REALTIME);
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	seed = given ? strtoull(given, NULL, 0) : (uint64_t)now.tv_sec * 1000003 + now.tv_nsec;
 	printf("# %s: PD_SEED=%llu\n", test, (unsigned long long)seed);
 	return (struct random_source){ seed };
 }
