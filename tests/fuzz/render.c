@@ -63,7 +63,7 @@ static void show_entries(struct json_object *o)
 
 static void show_error(struct json_object *o)
 {
-	render_error(false, o);
+	render_outcome(false, OUTCOME_FAILED, o);
 }
 
 static void (*const views[])(struct json_object *o) = { why_view,    show_services, show_sockets,
