@@ -96,7 +96,7 @@ static void add_subcommands(const char *const *words, size_t n, char *ret)
 			      ? ARGUMENTS_OF_NPM
 			      : 1;
 
-	for (size_t i = 0; i < n && i < most && is_subcommand(words[i]); i++) {
+	for (size_t i = 0; *ret && i < n && i < most && is_subcommand(words[i]); i++) {
 		size_t used = strlen(ret);
 
 		snprintf(ret + used, PROGRAM_RUNS_SIZE - used, " %s", words[i]);
@@ -122,7 +122,7 @@ bool program_name(const char *const *words, size_t n, char ret[PROGRAM_RUNS_SIZE
 		if (is_in(interpreter->module, words[i]) && i + 1 < n) {
 			snprintf(ret, PROGRAM_RUNS_SIZE, "%s", words[i + 1]);
 			add_subcommands(words + i + 2, n - i - 2, ret);
-			return true;
+			return *ret;
 		}
 		i += is_in(interpreter->valued, words[i]);
 	}

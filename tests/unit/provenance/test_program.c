@@ -24,6 +24,8 @@ static const struct {
 	{ { "node", "server.js", "Secret", "dev" }, "server.js" },
 	{ { "python3.11", "manage.py", "runserver", "0:8000" }, "manage.py runserver" },
 	{ { "python3", "-m", "http.server", "8000" }, "http.server" },
+	{ { "python3", "-m", "", "8000" }, "" },
+	{ { "sh", "scripts/", "dev" }, "" },
 	{ { "python", "-X", "dev", "-u", "-m", "uvicorn", "app:main" }, "uvicorn app:main" },
 	{ { "/usr/bin/python3", "/srv/.venv/bin/gunicorn", "-w", "4" }, "gunicorn" },
 	{ { "python3", "-c", "import socket" }, "" },
