@@ -47,6 +47,7 @@ PYTHON = "/usr/bin/python3"
 # Whoever runs this in the background may ignore them, and then no shell could ever trap them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.umask(0o022)  # what a test writes, other users' processes read
 
 IS_ROOT = os.geteuid() == 0
