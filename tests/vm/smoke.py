@@ -14,6 +14,7 @@ from environments import BUILD
 
 SCALE = float(os.environ.get("PD_TIMEOUT_SCALE", "1"))
 DEADLINE_S = 5 * SCALE
+START_S = 30 * SCALE  # before Linux 5.17 the verifier takes some seconds, a hundred emulated
 NOT_SEEN_S = 0.3 * SCALE  # by which time an event would have come
 PD, DAEMON = os.path.abspath(f"{BUILD}/pd"), os.path.abspath(f"{BUILD}/portdaddyd")
 FIRST_PORT = 20100
@@ -86,7 +87,7 @@ class Smoke:
         with open(self.log, "wb") as log:
             daemon = self.spawn(DAEMON, *self.arguments, stdout=log, stderr=log)
         wait_until(lambda: os.path.exists(f"{self.directory}/pd.sock") or daemon.poll() is not None,
-                   "the daemon answers")
+                   "the daemon answers", START_S)
         self.status = self.pd("status")["kernel"]
         for step in (self.claim_follows_its_server, self.refusal_is_recorded,
                      self.run_is_followed_and_its_port_rewritten, self.doctor_says_the_same):
