@@ -39,6 +39,7 @@ struct run {
 	struct supervision s;
 
 	int64_t listened_ms;	 /* of which nothing was said yet: it may be a trial; 0 = none */
+	uint16_t elsewhere;	 /* where it listened last that is not its own; 0 = nowhere */
 	int64_t asked_to_end_ms; /* by a signal, for the first time; 0 = not yet */
 	bool told_serving, told_elsewhere;
 	size_t n_ended, n_left; /* members that the end of the command left behind */
@@ -90,14 +91,25 @@ static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t
 	}
 }
 
+/* That of its claim, or of one beside it. */
+static bool is_own(const struct run *run, uint16_t port)
+{
+	char asked[OWN_RUN_ASKED_SIZE];
+
+	return port == run->own.port || *own_run_asked_for(&run->own, port, asked);
+}
+
 /* It is told once it has lasted.  The last trial of a port counts; other ports put nothing off. */
 static void note_listen(struct run *run, uint16_t port)
 {
-	char asked[OWN_RUN_ASKED_SIZE];
-	bool is_own = port == run->own.port || *own_run_asked_for(&run->own, port, asked);
-	bool told = run->told_serving && (!is_own || run->own.n_hardcoded < 2);
+	bool own = is_own(run, port);
+	bool told = run->told_serving && (!own || run->own.n_hardcoded < 2);
 
-	if (told || run->asked_to_end_ms || (!is_own && (run->told_elsewhere || run->listened_ms)))
+	if (told || run->asked_to_end_ms || (!own && run->told_elsewhere))
+		return;
+	if (!own)
+		run->elsewhere = port;
+	if (!own && run->listened_ms)
 		return;
 	run->listened_ms = clock_ms(CLOCK_MONOTONIC);
 	run->s.every_ms = OWN_RUN_TRIAL_MS;
@@ -241,17 +253,34 @@ static void look_for_own_server(struct run *run, struct members *m)
 	members_tell(run->own.number, NULL, "ready", false);
 }
 
+/*
+ * What members serve is UDP as well, and the ports are in no order: behind a listen, of those that
+ * are not the run's own only the one that was listened on is told.
+ */
+static void tell_ports(struct run *run, const struct members *m, bool own)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct json_object *ports = m->list[i].run == run->own.number ? m->list[i].ports
+									      : NULL;
+
+		for (size_t j = 0; j < answer_length(ports); j++) {
+			uint16_t port = (uint16_t)answer_item_int(ports, j);
+
+			if (is_own(run, port) == own &&
+			    (own || !run->listened_ms || port == run->elsewhere))
+				tell_serving(run, port, m->list[i].comm, m->list[i].id.pid);
+		}
+	}
+}
+
 static void look_for_server(struct run *run)
 {
 	_cleanup_(members_deinit) struct members m = { 0 };
 
 	if (!members_look(run->own.number, &m))
 		return;
-	for (size_t i = 0; i < m.n; i++)
-		for (size_t j = 0;
-		     m.list[i].run == run->own.number && j < answer_length(m.list[i].ports); j++)
-			tell_serving(run, (uint16_t)answer_item_int(m.list[i].ports, j),
-				     m.list[i].comm, m.list[i].id.pid);
+	tell_ports(run, &m, true);
+	tell_ports(run, &m, false);
 	if (!run->told_serving && !run->listened_ms)
 		look_for_own_server(run, &m);
 	run->listened_ms = 0;
