@@ -8,7 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/identity.h"
 #include "base/own_pd.h"
 #include "base/procfs.h"
 #include "base/user.h"

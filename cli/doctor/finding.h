@@ -3,8 +3,6 @@
 #ifndef CLI_DOCTOR_FINDING_H
 #define CLI_DOCTOR_FINDING_H
 
-#include <stdbool.h>
-
 #include "base/own_pd.h"
 
 struct json_object;

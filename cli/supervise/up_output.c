@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "cli/project/config.h"
-#include "cli/render/render.h"
 #include "cli/render/service_line.h"
 #include "cli/supervise/log_reader.h"
 #include "cli/supervise/up_parts.h"

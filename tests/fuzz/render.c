@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "cli/client/answer.h"
-#include "cli/client/rows.h"
 #include "cli/render/entry_view.h"
 #include "cli/render/find_view.h"
 #include "cli/render/health_view.h"
