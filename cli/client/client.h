@@ -85,6 +85,15 @@ enum outcome client_request_within(int fd, const char *path, int64_t timeout_s,
  * Nothing is started. */
 struct json_object *client_ask_running(const char *path);
 
+typedef bool (*client_each)(struct json_object *line, void *user_data);
+
+/*
+ * What the end of a stream's daemon means.  CLIENT_FOLLOWS: where another one is there within
+ * seconds, as after a restart, each() gets that one's "stream" line, and so knows that something
+ * may be missing.
+ */
+enum client_end { CLIENT_ENDS, CLIENT_FOLLOWS };
+
 /*
  * Opens a stream of JSON lines and calls each() with every object until it returns false, SIGINT or
  * SIGTERM asks to stop, or the reader of our stdout leaves: OUTCOME_OK.  The first object is the
@@ -93,13 +102,6 @@ struct json_object *client_ask_running(const char *path);
  * cli/client/stop_guard.h from the first moment on; a caller that does more than this until it is
  * asked to stop has a guard around all of it.
  */
-typedef bool (*client_each)(struct json_object *line, void *user_data);
-/*
- * Of a stream that CLIENT_FOLLOWS: when the daemon ends it and another one is there within seconds,
- * as after a restart, each() gets that one's "stream" line, and so knows that something may be
- * missing.
- */
-enum client_end { CLIENT_ENDS, CLIENT_FOLLOWS };
 enum outcome client_stream(const char *path, enum client_end end, client_each each, void *user_data,
 			   struct json_object **ret_error);
 

@@ -24,7 +24,8 @@ struct json_object *rows_parse(const char *text, size_t n, rows_each each, void 
 /* json-c reads NaN and Infinity, which are no JSON; a number may overflow to one of them, too. */
 bool rows_is_finite(struct json_object *o);
 
-/* The same bytes as one value with nothing behind it but blanks, and the caller's; else NULL. */
+/* The n bytes (NUL behind them) as one value of any type; the caller's, NULL where they are none or
+ * more than blanks follow. */
 struct json_object *rows_parse_whole(const char *text, size_t n);
 
 #endif

@@ -28,7 +28,6 @@
 
 struct run {
 	const struct command_line *line;
-	bool quiet;
 	struct own_run own;
 	uint16_t typed[RUN_HARDCODED_MAX]; /* --hardcoded */
 	size_t n_typed;
@@ -71,19 +70,19 @@ static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t
 	if (port == run->own.port && !run->told_serving) {
 		run->told_serving = true;
 		was_told_beside(run, port);
-		render_say(run->quiet,
+		render_say(run->line->quiet,
 			   "%s serves on http://localhost:%d (%s%.16s, pid %d, after %.1fs)",
 			   run->own.service, port, own_run_asked_for(&run->own, port, asked), comm,
 			   pid, after_s);
 	} else if (*own_run_asked_for(&run->own, port, asked)) {
 		if (!was_told_beside(run, port))
-			render_say(run->quiet,
+			render_say(run->line->quiet,
 				   "%s also serves on http://localhost:%d (%s%.16s, pid %d)",
 				   run->own.service, port, asked, comm, pid);
 	} else if (port != run->own.port && !run->told_serving && !run->told_elsewhere) {
 		run->told_elsewhere = true;
 		render_say(
-			run->quiet,
+			run->line->quiet,
 			"%s listens on port %d, its own is %d, in $PORT (%s, pid %d, after %.1fs); "
 			"%s makes that of it",
 			run->own.service, port, run->own.port, comm, pid, after_s,
@@ -120,7 +119,7 @@ static void tell_refusal(struct run *run, struct json_object *event)
 	char words[OWN_RUN_WORDS_SIZE];
 
 	if (own_run_explain_refusal(&run->own, event, words))
-		render_say(run->quiet, "%s", words);
+		render_say(run->line->quiet, "%s", words);
 }
 
 static void take_line(struct json_object *line, void *user_data)
@@ -171,14 +170,14 @@ static int register_run(struct run *run)
 	char words[OWN_RUN_WORDS_SIZE];
 
 	if (!r && !run->own.followed)
-		render_say(run->quiet,
+		render_say(run->line->quiet,
 			   "without eBPF a program that clears its environment and leaves its "
 			   "parents is not seen; pd status says why there is none");
 	if (!r && own_run_explain_unrewritten(&run->own, words))
-		render_say(run->quiet, "%s", words);
+		render_say(run->line->quiet, "%s", words);
 	if (!r && run->own.rewritten)
 		render_say(
-			run->quiet,
+			run->line->quiet,
 			"port %u in its source becomes %u%s for TCP, not for UDP, not in another "
 			"network namespace, and not for a socket that somebody else has bound",
 			run->own.hardcoded[0].asked, run->own.hardcoded[0].port,
@@ -203,7 +202,7 @@ static void tell_ending(const struct ending_process *p, int signal, void *user_d
 			  : signal == 0	      ? "is left: it belongs to another user"
 					      : "is left: it does not end";
 
-	render_say(run->quiet, "%.16s (pid %d) %s", p->comm, p->id.pid, how);
+	render_say(run->line->quiet, "%.16s (pid %d) %s", p->comm, p->id.pid, how);
 }
 
 static void end_members(struct run *run)
@@ -309,7 +308,7 @@ static bool tick(void *user_data)
 				     : is_looked_for(run))
 			look_for_server(run);
 	} else if (now_ms >= run->asked_to_end_ms + grace_ms) {
-		render_say(run->quiet, "%s was asked to end and has not", run->s.argv[0]);
+		render_say(run->line->quiet, "%s was asked to end and has not", run->s.argv[0]);
 		end_members(run);
 		run->asked_to_end_ms = clock_ms(CLOCK_MONOTONIC);
 	}
@@ -337,13 +336,13 @@ static void leave_members(struct run *run)
 	run->detached = true;
 	server = first_server(&m);
 	if (server)
-		render_say(run->quiet,
+		render_say(run->line->quiet,
 			   "%s has ended, and %.16s (pid %d) goes on to listen on port %" PRId64
 			   "; pd stop %s ends it",
 			   run->s.argv[0], server->comm, server->id.pid,
 			   answer_item_int(server->ports, 0), run->own.service);
 	else
-		render_say(run->quiet,
+		render_say(run->line->quiet,
 			   "%s has ended, and %.16s (pid %d) goes on; pd stop %s ends it",
 			   run->s.argv[0], m.list[0].comm, m.list[0].id.pid, run->own.service);
 }
@@ -380,7 +379,7 @@ static int run_command(struct run *run)
 	if (run->s.fd >= 0)
 		on_readable(run); /* what came with the end, such as a refusal */
 	if (!run->asked_to_end_ms && supervise_explain_end(&run->s, words))
-		render_say(run->quiet, "%s", words);
+		render_say(run->line->quiet, "%s", words);
 	if (code)
 		end_members(run);
 	else
@@ -411,7 +410,7 @@ static void tell_of_another_checkout(const struct run *run, const struct claimin
 		if ((uid_t)answer_int(other, "uid") != geteuid() ||
 		    !*members_begun_elsewhere(other, directory, elsewhere))
 			continue;
-		render_say(run->quiet,
+		render_say(run->line->quiet,
 			   "%s was started in %s, and serves what is there; pd stop %s "
 			   "ends it; for both "
 			   "at once %s",
@@ -499,7 +498,7 @@ static int check_transparent(const struct run *run, const struct config_start *o
 
 static int run(const struct command_line *line)
 {
-	struct run run = { .line = line, .quiet = line->quiet, .stream = { .c = { .fd = -1 } } };
+	struct run run = { .line = line, .stream = { .c = { .fd = -1 } } };
 	_cleanup_(answer_freep) struct json_object *claim = NULL;
 	_cleanup_(claiming_deinit) struct claiming wanted = { 0 };
 	int r = check_line(line, &run);

@@ -186,8 +186,7 @@ static void tell_what_for(struct wait *w)
 		if (!w->list[i].reached)
 			used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s",
 						 used ? "; " : "", words_of(&w->list[i], words));
-	if (!w->line->quiet)
-		render_note("still waiting for %s", line);
+	render_say(w->line->quiet, "still waiting for %s", line);
 }
 
 static int give_up(const struct wait *w)
