@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry/statements.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
