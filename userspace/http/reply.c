@@ -13,6 +13,7 @@
 #include "http/answer.h"
 #include "http/connections.h"
 #include "http/internal.h"
+#include "http/reserve.h"
 #include "http/trim.h"
 #include "http/written.h"
 
@@ -107,14 +108,17 @@ static void transmit(struct server *server, struct evhttp_request *http, struct 
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(http);
 	struct connection *c = connection ? connection_of(server, connection) : NULL;
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(http);
 
 	if (reply.body && evbuffer_get_length(reply.body) >= REPLY_LARGE_BYTES)
 		trim_soon(server->trim);
 	trim_later(server->trim);
 	if (c)
 		charge(server->config.quota, c, &reply, trace);
-	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
-			  reply.content_type);
+	evhttp_add_header(headers, "Content-Type", reply.content_type);
+	/* behind the answer evhttp makes the next request */
+	if (!reserve_is_there())
+		evhttp_add_header(headers, "Connection", "close");
 	add_length(http, reply.body);
 	if (c)
 		connection_sending(c);

@@ -4,7 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-/* Some hundred requests; a mapping of its own that nobody touches, so that it takes no page. */
+/* Some hundred requests; nobody touches it, so that it takes a page or none. */
 #define RESERVE_BYTES (256 * 1024)
 #define SMALL_BYTES   4096
 

@@ -3,7 +3,7 @@
  * Memory that is kept for libevent.  Its HTTP server (2.1) handles every large allocation that
  * fails, and crashes on a small one: what it could not make of a request or a connection it frees
  * all the same.  Where the heap has nothing left, the reserve goes back to it for those; until it
- * is there again nobody is admitted.
+ * is there again nobody is admitted, and no connection gets a further request.
  */
 #ifndef HTTP_RESERVE_H
 #define HTTP_RESERVE_H

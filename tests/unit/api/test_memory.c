@@ -43,26 +43,33 @@ WRAP(int, json_object_object_add_ex,
       const unsigned options),
      (o, key, value, options), -1)
 
-/* The text of the answer, which is the caller's; NULL where there was no answer but the end. */
-static char *ask(struct world *w, const char *path, size_t which, int *ret_status)
+/* Asks while the allocation fails; until there is an answer, or the end. */
+static void ask_on(struct world *w, struct client *c, const char *path, size_t which)
 {
-	_cleanup_client_ struct client c = client_new(w);
 	int64_t deadline = now_ms() + DEADLINE_MS;
-	const char *body;
 
 	n_allocations = 0;
 	failing = which;
 	counting = true;
-	client_get(w, &c, path); /* which turns the loop */
+	client_get(w, c, path); /* which turns the loop */
 	counting = false;
-	while (!answer_size(&c) && !c.ended) {
+	while (!answer_size(c) && !c->ended) {
 		assert_true(now_ms() < deadline);
 		counting = true;
 		world_turn(w);
 		counting = false;
-		client_read(&c);
+		client_read(c);
 	}
 	failing = 0;
+}
+
+/* The text of the answer, which is the caller's; NULL where there was no answer but the end. */
+static char *ask(struct world *w, const char *path, size_t which, int *ret_status)
+{
+	_cleanup_client_ struct client c = client_new(w);
+	const char *body;
+
+	ask_on(w, &c, path, which);
 	body = strstr(c.text, "\r\n\r\n");
 	*ret_status = 0;
 	sscanf(c.text, "HTTP/1.%*d %d", ret_status);
@@ -139,6 +146,29 @@ TEST_WITH(answer_for_which_memory_was_short_is_whole_or_an_error, struct world *
 	snprintf(why, sizeof(why), "/v1/why?port=%u", port);
 	for (size_t i = 0; i < ARRAY_SIZE(questions); i++)
 		assert_whole_or_refused(w, questions[i]);
+}
+
+/* The reserve is needed for each of its requests: nobody else connects meanwhile. */
+TEST_WITH(connection_is_kept_or_ended_however_often_memory_is_short, struct world *w)
+{
+	size_t all = 1, answered = 0;
+
+	for (size_t i = 0; i <= all; i++) {
+		_cleanup_client_ struct client c = client_new(w);
+
+		client_get(w, &c, "/v1/locks");
+		client_answer(w, &c);
+		for (int k = 0; k < 3 && !c.ended; k++) {
+			ask_on(w, &c, "/v1/locks", i);
+			if (i == 0)
+				all = n_allocations;
+			if (answer_size(&c)) {
+				client_answer(w, &c);
+				answered++;
+			}
+		}
+	}
+	assert_true(answered > all);
 }
 
 int main(void)
