@@ -57,6 +57,7 @@ void bind_netns_decode(const struct abi_netns *from, struct bind_netns *to);
 
 /* What the kernel caches for a TCP port (struct inet_bind_bucket); all zero for none. */
 struct bind_bucket {
+	bool known;	      /* there is one, and it was read */
 	int8_t fastreuse;     /* > 0: every owner had SO_REUSEADDR when it came (up to 6.7) */
 	int8_t fastreuseport; /* 0 no, 1 any address, 2 the cached address only */
 	uid_t fastuid;

@@ -83,6 +83,7 @@ static void decode_bucket(const struct abi_walk *from, struct bind_bucket *to)
 	memset(to, 0, sizeof(*to)); /* with its padding: tables are compared as bytes */
 	if (!from->bucket)
 		return;
+	to->known = true;
 	to->fastreuse = from->fastreuse;
 	to->fastreuseport = from->fastreuseport;
 	to->fastuid = from->fastuid;

@@ -2,6 +2,7 @@
 /* Which of the many situations is it?  Each step knows some; the first that knows it names it. */
 #include "reconcile/why_parts.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -188,19 +189,24 @@ static enum why_verdict name_orphan(const struct why_case *c)
  * Did this end call connect()?  Since 6.18 the kernel marks ports that connect() chose, and a port
  * that was asked for is never inherited by an accepted connection (sk_clone).  Before, accepted
  * ones look the same: then a bucket that connect() made, or a peer below the ephemeral range,
- * tells.
+ * tells.  A bucket that bind() made is joined by no port that connect() chose: there only a peer
+ * with a server's port tells, of a client that called both; elsewhere, or behind a NAT, clients may
+ * have any other one.
  */
 static bool is_outgoing(const struct why_case *c)
 {
 	const struct why_owner *o = c->owner;
 	const struct why_environment *e = c->environment;
+	uint16_t servers = e->ephemeral_first;
 
 	if (o->bind.connect_bound || (o->flags_known && o->bind.port_asked))
 		return true;
 	if (!is_ephemeral(e, c->question->port))
 		return false;
+	if (c->bucket && c->bucket->known && servers > IPPORT_RESERVED)
+		servers = IPPORT_RESERVED;
 	return (c->bucket && c->bucket->fastreuse < 0) ||
-	       (o->bind.peer_port && o->bind.peer_port < e->ephemeral_first);
+	       (o->bind.peer_port && o->bind.peer_port < servers);
 }
 
 /* A client left it behind, not a server whose SO_REUSEADDR could have helped. */
