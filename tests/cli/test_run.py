@@ -28,6 +28,17 @@ class RunTest(harness.PortDaddyTest):
                            program, *arguments], env={**self.daemon.env, **more.pop("env", {})},
                           cwd=self.work, **more)
 
+    def run_with_udp(self, program):
+        """pd run of a program that has a UDP socket as well; OTHER in it is the port that returns."""
+        udp = harness.free_port()
+        other = harness.free_port(but=(udp,))
+        self.run_pd(f"""{trees.SERVE}
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("127.0.0.1", {udp}))
+OTHER = {other}
+{program}""")
+        return other
+
     def words(self):
         return harness.read_text(self.said)
 
@@ -186,28 +197,19 @@ s = serve(); rest()""")
     def test_what_is_bound_beside_its_server_is_not_told(self):
         """Neither by UDP, before and after a trial, nor by a parent of the server a moment later."""
         self.needs_bpf()
-        udp = harness.free_port()
-        other = harness.free_port(but=(udp,))
-        self.run_pd(trees.SERVE + f"""
-u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-u.bind(("127.0.0.1", {udp}))
+        self.run_with_udp("""
 serve().close()
 time.sleep(0.3)
 if not os.fork():
     s = serve(); rest()
 time.sleep(0.03)
-s = serve({other}); rest()""")
+s = serve(OTHER); rest()""")
         self.wait_words("serves on")
         self.assertEqual(self.words().count("\n"), 1, self.words())
 
     def test_listen_on_another_port_is_told_and_not_the_socket_before_it(self):
         self.needs_bpf()
-        udp = harness.free_port()
-        other = harness.free_port(but=(udp,))
-        self.run_pd(trees.SERVE + f"""
-u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-u.bind(("127.0.0.1", {udp}))
-s = serve({other}); rest()""")
+        other = self.run_with_udp("s = serve(OTHER); rest()")
         self.wait_words(f"listens on port {other}, its own is")
         self.assertEqual(self.words().count("\n"), 1, self.words())
 

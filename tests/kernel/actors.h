@@ -427,24 +427,25 @@ static inline uint16_t port_of(int fd)
 	return ntohs(((struct sockaddr_in *)&a)->sin_port);
 }
 
-static inline int bind_to(int fd, uint16_t port)
+static inline struct sockaddr_in loopback(uint16_t port)
 {
-	struct sockaddr_in a = {
+	return (struct sockaddr_in){
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 		.sin_port = htons(port),
 	};
+}
+
+static inline int bind_to(int fd, uint16_t port)
+{
+	struct sockaddr_in a = loopback(port);
 
 	return bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 }
 
 static inline int connect_to(int fd, uint16_t port)
 {
-	struct sockaddr_in a = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons(port),
-	};
+	struct sockaddr_in a = loopback(port);
 
 	return connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 }

@@ -113,6 +113,18 @@ static const struct answer *explain(struct world *w, const struct event *e)
 	return explain_later(w, evidence);
 }
 
+/* As the kernel hands over the owner of a port that was in the way. */
+static struct bind_owner listener(uint64_t cookie, uint64_t inode)
+{
+	return (struct bind_owner){ .id = 1,
+				    .cookie = cookie,
+				    .inode = inode,
+				    .protocol = IPPROTO_TCP,
+				    .family = AF_INET,
+				    .state = SOCKET_LISTEN,
+				    .file_refs = 1 };
+}
+
 TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
 {
 	uint16_t port;
@@ -126,15 +138,9 @@ TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
 	assert_int_equal(inventory_by_port(w->inventory, 0, port, &row, 1), 1);
 	e.netns = row->netns;
 	e.n_owners = 1;
-	e.owners[0] = (struct bind_owner){ .id = 1,
-					   .cookie = row->cookie,
-					   .inode = row->inode,
-					   .protocol = IPPROTO_TCP,
-					   .family = AF_INET,
-					   .state = SOCKET_LISTEN,
-					   .addr = row->addr,
-					   .file_refs = 1,
-					   .port_asked = true };
+	e.owners[0] = listener(row->cookie, row->inode);
+	e.owners[0].addr = row->addr;
+	e.owners[0].port_asked = true;
 	close(fd); /* gone before anybody looks; the table has not been told */
 	a = explain(w, &e);
 	assert_string_equal(text_of(a, "errno"), "EADDRINUSE");
@@ -189,13 +195,7 @@ static struct event refusal_by(const struct event *listens)
 
 	e.netns = listens->netns;
 	e.n_owners = 1;
-	e.owners[0] = (struct bind_owner){ .id = 1,
-					   .cookie = listens->cookie,
-					   .inode = listens->inode,
-					   .protocol = IPPROTO_TCP,
-					   .family = AF_INET,
-					   .state = SOCKET_LISTEN,
-					   .file_refs = 1 };
+	e.owners[0] = listener(listens->cookie, listens->inode);
 	return e;
 }
 
